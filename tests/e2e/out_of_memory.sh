@@ -32,12 +32,14 @@ run_psql --quiet --output /dev/null <<SQL
     SELECT n, '2026-01-01Z'::timestamptz + n * interval '7 seconds',
         CASE WHEN n % 35 = 0 THEN inet '192.0.2.1' ELSE inet '203.0.113.1' END, 'key ' || n % 3000, 'person ' || n % 2000
     FROM generate_series(1, 60000) AS n;
-    INSERT INTO travel.rules (name, owner, source) VALUES ('hungry', 'postgres', 'public.cloudtrail');
+    INSERT INTO travel.rules (name, owner, source)
+    VALUES ('hungry', 'postgres', 'public.cloudtrail'), ('scanned', 'postgres', 'public.cloudtrail');
     SELECT travel.create_events_table('loaded'), travel.create_events_table('ingested'),
         travel.create_events_table('undisturbed');
     ANALYZE;
 SQL
 ask "CALL travel.load_files('undisturbed', '$folder')" >/dev/null 2>&1
+ask "CALL travel.scan('scanned')"
 server_stop
 # The memory of a process that has loaded the library, in kilobytes; it depends on the build.
 server_resume e2e-out-of-memory
@@ -52,6 +54,7 @@ note "a process that has loaded the library has $((loaded / 1024)) MB"
 reading=(
     "SELECT count(*) FROM document, travel.records(body::jsonb) AS r, travel.parse(r)"
     "SELECT count(*) FROM travel.detect('cloudtrail')"
+    "SELECT count(*) FROM travel.detect('cloudtrail', all_legs => true)"
     "SELECT count(*) FROM travel.coverage('cloudtrail')"
     "SELECT cardinality(travel.impossible_legs(event_time + n * interval '1 minute', source_ip)) FROM cloudtrail, generate_series(1, 20) AS n"
     "SELECT pg_column_size(travel.journey(event_time + n * interval '1 minute', source_ip)) FROM cloudtrail, generate_series(1, 20) AS n"
@@ -62,7 +65,8 @@ reading=(
 writing=(
     "SELECT sum(i.inserted) FROM document, travel.ingest('ingested', body) AS i"
     "CALL travel.load_files('loaded', '$folder')"
-    "CALL travel.rescan('hungry', '-infinity')"
+    "CALL travel.scan('hungry')"
+    "CALL travel.rescan('scanned', '-infinity')"
 )
 without_limit=()
 for statement in "${reading[@]}"; do without_limit+=("$(ask "$statement" 2>/dev/null)"); done
@@ -90,8 +94,13 @@ for more in ${LIMITS:-3 12}; do
         others=$(grep -E '^(ERROR|WARNING|FATAL|PANIC):' <<<"$said" |
             grep -v -E '53200|a record longer than 8 MB|out of memory|[Cc]annot allocate memory|could not (load library|fork|map)|failed to map|25P01' || true)
         same "other errors with $more MB: $statement" '' "$others"
-        if grep -q '^FATAL' <<<"$said"; then fatal=$((fatal + 1)); elif grep -q '^ERROR' <<<"$said"; then errors=$((errors + 1)); fi
-        if grep -q -E '^(ERROR|FATAL):  53200' <<<"$said"; then
+        # A scan reports the error of a rule as a warning.
+        if grep -q '^FATAL' <<<"$said"; then
+            fatal=$((fatal + 1))
+        elif grep -q -E '^ERROR|^WARNING:  .*: scan of rule' <<<"$said"; then
+            errors=$((errors + 1))
+        fi
+        if grep -q -E '^(ERROR|FATAL):  53200|^WARNING:  53200: scan of rule' <<<"$said"; then
             refused_once[$statement]=$more
         elif [ "$n" -lt "${#reading[@]}" ] && ! grep -q -E '^(ERROR|FATAL)' <<<"$said"; then
             same "the answer with $more MB: $statement" "${without_limit[n]}" "$said"
@@ -120,7 +129,9 @@ same 'events that were ingested' 61001 "$(ask "SELECT sum(i.inserted) FROM docum
 same 'events of undisturbed tables that were not loaded or ingested' 0 "$(ask "SELECT count(*) FROM (SELECT event_id, event_time, record::text FROM undisturbed
     EXCEPT (SELECT event_id, event_time, record::text FROM loaded INTERSECT SELECT event_id, event_time, record::text FROM ingested)) AS o")"
 ask "CALL travel.scan('hungry')"
+ask "CALL travel.rescan('scanned', '-infinity')"
 new_rule whole
 ask "UPDATE travel.rules SET baseline = true WHERE name = 'whole'; CALL travel.scan('whole')"
 same_ends 'a scan with enough memory' whole hungry
+same_ends 'a rescan with enough memory' whole scanned
 no_crash
