@@ -27,8 +27,9 @@ static ALLOCATOR: Allocator = Allocator;
 struct Allocator;
 
 /// What is left for the report of the error and for the end of the session, in bytes. A block of this size is mapped on
-/// its own, so freeing it gives the address space back.
-const RESERVE: Layout = match Layout::from_size_align(512 * 1024, 8) {
+/// its own, so freeing it gives the address space back. The copy of an error goes into the current memory context, which
+/// may ask for a block of 1 MB: PostgreSQL tries smaller ones only instead of larger ones than that.
+const RESERVE: Layout = match Layout::from_size_align(2 << 20, 8) {
     Ok(layout) => layout,
     Err(_) => panic!("a layout of constants"),
 };

@@ -80,7 +80,7 @@ note "without a limit: $whole"
 
 rule 'a statement that gets no memory ends with an error, and no process is aborted by Rust or panics'
 declare -A refused_once=()
-for more in ${LIMITS:-3 12}; do
+for more in ${LIMITS:-3 8 10 12}; do
     server_stop
     (
         ulimit -v "$((loaded + more * 1024))"
