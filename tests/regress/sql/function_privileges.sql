@@ -3,14 +3,15 @@
 \pset null '-'
 CREATE ROLE regress_everybody;
 CREATE ROLE regress_monitor IN ROLE pg_monitor;
+CREATE ROLE regress_files IN ROLE pg_read_server_files;
 CREATE ROLE regress_read;
 CREATE ROLE regress_triage;
 CREATE ROLE regress_admin;
 SELECT travel.grant_to('regress_read', 'read'), travel.grant_to('regress_triage', 'triage'),
     travel.grant_to('regress_admin', 'admin');
 CREATE VIEW role AS
-SELECT role, n FROM unnest('{regress_everybody,regress_monitor,regress_read,regress_triage,regress_admin}'::text[])
-    WITH ORDINALITY AS r (role, n);
+SELECT role, n FROM unnest('{regress_everybody,regress_monitor,regress_files,regress_read,regress_triage,regress_admin}'
+    ::text[]) WITH ORDINALITY AS r (role, n);
 CREATE VIEW routine AS
 SELECT p.*, p.oid::regprocedure AS signature FROM pg_proc AS p
 JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
@@ -65,9 +66,10 @@ SELECT type, CASE typtype WHEN 'b' THEN 'base' WHEN 'c' THEN 'composite' WHEN 'd
 FROM type AS t ORDER BY type::text COLLATE "C";
 \pset footer on
 \pset format aligned
--- A level has what the levels below it have, and only pg_monitor stands beside them.
+-- A level has what the levels below it have, and only two roles of PostgreSQL stand beside them.
 SELECT signature, a.role AS has, b.role AS lacks FROM routine AS p, role AS a, role AS b
-WHERE a.n < b.n AND a.role <> 'regress_monitor' AND has_function_privilege(a.role, p.oid, 'EXECUTE')
+WHERE a.n < b.n AND a.role <> ALL ('{regress_monitor,regress_files}')
+    AND has_function_privilege(a.role, p.oid, 'EXECUTE')
     AND NOT has_function_privilege(b.role, p.oid, 'EXECUTE')
 ORDER BY 1, 2, 3;
 -- Nobody has an option to grant, and every function that runs with its owner's privileges pins the search_path.
@@ -155,4 +157,4 @@ ORDER BY 1, 2;
 DROP TABLE tried, outcome;
 DROP VIEW routine, relation, type, role;
 DROP OWNED BY regress_read, regress_triage, regress_admin;
-DROP ROLE regress_everybody, regress_monitor, regress_read, regress_triage, regress_admin;
+DROP ROLE regress_everybody, regress_monitor, regress_files, regress_read, regress_triage, regress_admin;
