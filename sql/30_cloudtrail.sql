@@ -99,8 +99,8 @@ CREATE FUNCTION travel.try_jsonb(text) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
     AS 'MODULE_PATHNAME', 'travel_try_jsonb';
 COMMENT ON FUNCTION travel.try_jsonb(text) IS
-    'JSON read from text, or NULL if the text is not valid JSON. Characters that jsonb cannot hold are replaced by '
-    'U+FFFD';
+    'JSON read from text, or NULL if the text is not valid JSON or has more than 8 MB. Characters that jsonb cannot '
+    'hold are replaced by U+FFFD';
 
 CREATE FUNCTION travel.event_time(text) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

@@ -45,7 +45,8 @@ COMMENT ON COLUMN travel.status.lag_seconds IS 'Time since newest_event, in seco
 COMMENT ON COLUMN travel.status.share_located IS 'Fraction of the events read so far that were located, from 0 to 1';
 COMMENT ON COLUMN travel.status.position IS 'Event time that the scan in progress has reached';
 COMMENT ON COLUMN travel.status.open_alerts IS 'Number of alerts with the status open that are not withdrawn';
-COMMENT ON COLUMN travel.status.geoip_built_at IS 'Build time of the oldest GeoIP database that was in use at the last scan';
+COMMENT ON COLUMN travel.status.geoip_built_at IS
+    'Build time of the oldest GeoIP database that was in use at the last scan';
 COMMENT ON COLUMN travel.status.geoip_age_days IS 'Age of that GeoIP database, in days';
 COMMENT ON COLUMN travel.status.under_way IS 'Whether a scan is in progress';
 COMMENT ON COLUMN travel.status.last_error IS

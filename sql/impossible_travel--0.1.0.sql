@@ -265,8 +265,8 @@ CREATE FUNCTION travel.try_jsonb(text) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
     AS 'MODULE_PATHNAME', 'travel_try_jsonb';
 COMMENT ON FUNCTION travel.try_jsonb(text) IS
-    'JSON read from text, or NULL if the text is not valid JSON. Characters that jsonb cannot hold are replaced by '
-    'U+FFFD';
+    'JSON read from text, or NULL if the text is not valid JSON or has more than 8 MB. Characters that jsonb cannot '
+    'hold are replaced by U+FFFD';
 
 CREATE FUNCTION travel.event_time(text) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -2424,7 +2424,7 @@ $$;
 COMMENT ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint) IS
     'Loads a CloudTrail file of the server, or all files in a folder of it, into an events table. Files that were '
     'loaded before are not loaded again. It commits after each file. '
-    'Requires the level admin and membership in pg_read_server_files';
+    'Requires membership in pg_read_server_files';
 REVOKE ALL ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint) FROM PUBLIC;
 
 -- A role that may read the files of the server can load them.
@@ -3109,7 +3109,8 @@ COMMENT ON COLUMN travel.alerts.evidence IS 'What the legs show, such as new_cou
 COMMENT ON COLUMN travel.alerts.message IS 'Message of the rule, or the sentence of the first leg';
 COMMENT ON COLUMN travel.alerts.signal IS
     'The alert as a nested JSON object. {{@path}} in the message of a rule refers to its attributes';
-COMMENT ON COLUMN travel.alerts.geoip_built_at IS 'Build time of the newest GeoIP database when the alert was raised';
+COMMENT ON COLUMN travel.alerts.geoip_built_at IS
+    'Build time of the oldest GeoIP database in use when the alert was raised';
 COMMENT ON COLUMN travel.alerts.raised_at IS 'Time at which a scan raised the alert';
 COMMENT ON COLUMN travel.alerts.updated_at IS 'Time at which a scan or an analyst last changed the alert';
 COMMENT ON COLUMN travel.alerts.archived_at IS
@@ -3286,7 +3287,7 @@ COMMENT ON COLUMN travel_internal.scans.position IS 'Event time that the pass in
 COMMENT ON COLUMN travel_internal.scans.horizon IS 'Newest event time that the pass in progress will reach';
 COMMENT ON COLUMN travel_internal.scans.events IS 'Number of events read so far';
 COMMENT ON COLUMN travel_internal.scans.geoip_built_at IS
-    'Build time of the newest GeoIP database that located an event';
+    'Build time of the oldest GeoIP database that was in use';
 COMMENT ON COLUMN travel_internal.scans.pruned_before IS
     'The latest cutoff of travel.prune: scans ignore older events';
 COMMENT ON COLUMN travel_internal.scans.highest IS
@@ -3711,7 +3712,7 @@ BEGIN
     IF not_noted IS NOT NULL THEN
         RAISE EXCEPTION 'could not store the error of a rule for travel.status: %', not_noted
             USING DETAIL = 'A warning shows the error of the rule. All other rules were scanned.',
-                ERRCODE = not_noted_state;
+                HINT = 'Remove the cause, and run travel.scan again.', ERRCODE = not_noted_state;
     END IF;
     IF is_strict THEN
         -- What the caller does next has the caller's isolation level.
@@ -4006,7 +4007,8 @@ COMMENT ON COLUMN travel.status.lag_seconds IS 'Time since newest_event, in seco
 COMMENT ON COLUMN travel.status.share_located IS 'Fraction of the events read so far that were located, from 0 to 1';
 COMMENT ON COLUMN travel.status.position IS 'Event time that the scan in progress has reached';
 COMMENT ON COLUMN travel.status.open_alerts IS 'Number of alerts with the status open that are not withdrawn';
-COMMENT ON COLUMN travel.status.geoip_built_at IS 'Build time of the newest GeoIP database at the last scan';
+COMMENT ON COLUMN travel.status.geoip_built_at IS
+    'Build time of the oldest GeoIP database that was in use at the last scan';
 COMMENT ON COLUMN travel.status.geoip_age_days IS 'Age of that GeoIP database, in days';
 COMMENT ON COLUMN travel.status.under_way IS 'Whether a scan is in progress';
 COMMENT ON COLUMN travel.status.last_error IS

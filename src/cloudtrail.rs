@@ -197,7 +197,7 @@ fn must_be_parsed_columns(columns: &PgTupleDesc) -> Result<(), TravelError> {
 }
 
 fn try_jsonb(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let read = call.text(0)?.map(jsonb::of_json).and_then(Result::ok);
+    let read = call.text(0)?.map(jsonb::of_short_json).and_then(Result::ok);
     Ok(read.unwrap_or_else(|| call.null()))
 }
 

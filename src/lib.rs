@@ -27,6 +27,7 @@
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
 //! [`install`] runs the files of `sql/` in order. [`source`] is the table or view that detection and rules read.
+//! [`long_text`] converts long texts record by record, for [`layouts`] and [`events_table`].
 //! [`event_counts`] counts events for the notice of `travel.detect`, where [`legs`] evaluates them.
 
 // The extension exports no Rust API, so its documentation is that of its private modules.
@@ -53,6 +54,7 @@ mod install;
 mod layouts;
 mod legs;
 mod load_files;
+mod long_text;
 mod map;
 mod networks;
 mod pg;

@@ -4,15 +4,11 @@ use super::batch::Batch;
 use super::counts::Ingested;
 use super::insert::Target;
 use crate::cloudtrail::{Element, each_element, each_of_element};
+use crate::long_text::{LONG_DOCUMENT, Part, each_part, is_list};
 use crate::pg::errors::{CloudTrailError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::jsonb;
-use crate::pg::memory::Scratch;
 use pgrx::pg_sys;
-use travel_cloudtrail::{Item, Splitter};
-
-/// A document with more bytes than this is converted record by record.
-const LONG_DOCUMENT: usize = 1 << 20;
 
 pg_function!(travel_ingest, pg_finfo_travel_ingest, ingest);
 pg_function!(travel_ingest_text, pg_finfo_travel_ingest_text, ingest_text);
@@ -67,37 +63,19 @@ pub fn ingest_documents(target: &Target, text: &str, ingested: &mut Ingested) ->
     Ok(())
 }
 
-/// Returns whether a valid document is a list of records, each short enough to be converted on its own.
-fn is_list(document: &str) -> bool {
-    let mut splitter = Splitter::new(document.as_bytes());
-    loop {
-        pgrx::check_for_interrupts!();
-        match splitter.next_item() {
-            Ok(None) => return true,
-            Ok(Some(Item::Element(_))) => {}
-            Ok(Some(Item::Document(_))) | Err(_) => return false,
-        }
-    }
-}
-
-/// Inserts the records of a long list. It converts them one at a time, because PostgreSQL cannot be interrupted while
-/// it converts a text.
+/// Inserts the records of a long list.
 fn ingest_elements(target: &Target, document: &str, ingested: &mut Ingested) -> Result<(), TravelError> {
-    let mut splitter = Splitter::new(document.as_bytes());
-    let parsing = Scratch::new(c"travel: a record that is parsed", 256 << 10);
     let mut batch = Batch::new();
     let mut position = 0;
-    while let Ok(Some(Item::Element(text))) = splitter.next_item() {
-        pgrx::check_for_interrupts!();
-        parsing.reset();
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        let element = match parsing.within(|| jsonb::of_json(text)) {
+    each_part(document, |part| {
+        let (Part::Element(read) | Part::Document(read)) = part;
+        let element = match read {
             Ok(element) => element,
             Err(error) => {
                 position += 1;
                 ingested.records += 1;
                 ingested.skip(format!("element {position}: it cannot be read as JSON ({error})"));
-                continue;
+                return Ok(());
             }
         };
         let mut elements = Vec::new();
@@ -108,7 +86,8 @@ fn ingest_elements(target: &Target, document: &str, ingested: &mut Ingested) -> 
             })
         })?;
         elements.into_iter().for_each(|element| add(element, &mut batch, ingested));
-    }
+        Ok(())
+    })?;
     ingested.replaced += jsonb::take_replaced();
     batch.insert_into(target, ingested)
 }

@@ -51,9 +51,8 @@ fn struct_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn read(text: &str) -> Option<pg_sys::Datum> {
     // SAFETY: a jsonb that was just made.
     let is_object = |datum: &pg_sys::Datum| unsafe { Node::of(*datum) }.kind() == Kind::Object;
-    // JSON may have any length, so it is read in PostgreSQL's memory.
     let jsonb = if is_json_struct(text) {
-        jsonb::of_json(text).ok().filter(is_object)
+        jsonb::of_short_json(text).ok().filter(is_object)
     } else {
         travel_cloudtrail::struct_text(text).and_then(|value| jsonb::of_json(&value.to_string()).ok())
     };

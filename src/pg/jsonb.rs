@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::slice;
-use travel_cloudtrail::{Json, Kind};
+use travel_cloudtrail::{Json, Kind, LONGEST_ITEM};
 use travel_jsonb::Builder;
 use travel_jsonb::format::{
     CONTAINER, COUNT, FALSE, HAS_END, IS_ARRAY, IS_OBJECT, IS_SCALAR, KIND, LENGTH_OR_END, NULL, NUMERIC,
@@ -230,7 +230,7 @@ impl<'a> Json<'a> for Node<'a> {
     /// In the current memory context, which lives as long as what a function of SQL reads.
     fn of_text(text: &str) -> Option<Result<Self, String>> {
         // SAFETY: a jsonb that was just made.
-        Some(of_json(text).map(|datum| unsafe { Self::of(datum) }))
+        Some(of_short_json(text).map(|datum| unsafe { Self::of(datum) }))
     }
 }
 
@@ -282,6 +282,15 @@ pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
         })
         .execute()?;
     datum.ok_or_else(|| "it is NULL".to_owned())
+}
+
+/// Like [`of_json`], but a text of more than [`LONGEST_ITEM`] bytes is an error. For values in a query: PostgreSQL cannot
+/// be interrupted while it converts one value, and needs a quarter of a second for 8 MB.
+pub fn of_short_json(text: &str) -> Result<pg_sys::Datum, String> {
+    if text.len() > LONGEST_ITEM {
+        return Err(format!("it has more than {} MB", LONGEST_ITEM >> 20));
+    }
+    of_json(text)
 }
 
 /// Whether an error is about the text: class 22 (data), class 54 (limits of the program, such as the depth and the

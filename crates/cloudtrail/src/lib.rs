@@ -47,7 +47,7 @@ pub use identity::{Identity, NOBODY};
 pub use json::{Json, Kind};
 pub use outcome::{CONSOLE, Outcome, Report, is_sign_in, outcome};
 pub use source::{SourceKind, plain_decimal, source_kind};
-pub use split::{Item, SplitError, Splitter};
+pub use split::{Item, LONGEST_ITEM, SplitError, Splitter};
 pub use struct_text::{is_json_struct, struct_text};
 pub use text::{
     EventError, JsonError, begins_as_json, document_texts, documents, for_each_event, read_json,
