@@ -136,6 +136,8 @@ hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS [LEAST]]
     ask "SELECT replace(s, E'\\n', ' ') FROM ($4) AS q (s)" | sed 's/$/;/' | split --lines "$size" --numeric-suffixes=1 --suffix-length 4 - "$folder/"
     holds "there are statements of: $1" test -s "$folder/0001"
     count=$(cat "$folder"/* | wc -l)
+    # What a session has freed would hide the growth of a later statement.
+    [ "$1" != growth ] || sed -i 'i \\\connect -' "$folder"/????
     for file in "$folder"/????; do
         [ -z "${PORTION:-}" ] || [ "$((10#$PORTION))" = "$((10#$(basename "$file")))" ] || continue
         wait_for_portions "$JOBS"
@@ -209,6 +211,12 @@ hostile heavy 20 'values of 100 MB' "SELECT s FROM (
 rule 'a session that repeats a call does not grow, even if the call fails'
 hostile growth 20 'repeated calls' "SELECT s FROM hostile.growing_statements('$SEED', $calls, $caught, $transactions, $failing, $seconds) AS s
     ORDER BY s NOT LIKE '%grow_committed%', md5('$SEED' || s) LIMIT 2 * $other" '-c statement_timeout=0'
+if is_wanted growth; then
+    repeated=$(grep -a -o -E 'LOG:  repeated [0-9]+ calls' "$SERVER_DIR/log" | awk '{ print $3 }' | sort -n)
+    holds 'calls were repeated' test -n "$repeated"
+    note "repeated calls: $(awk '{ n[NR] = $1; many += $1 >= 1000000 } END {
+        printf "%d statements, of which %d repeated a million; at least %d, median %d", NR, many, n[1], n[int((NR + 1) / 2)] }' <<<"$repeated")"
+fi
 
 missing=
 if is_wanted sqlsmith; then

@@ -329,12 +329,15 @@ CREATE FUNCTION hostile.column_statements(seed text, at_once int) RETURNS SETOF 
     GROUP BY role, place / at_once
     ORDER BY md5(seed || min(key))
 $$;
--- Returns statements that write a value of 100 MB into one row of a column, as a user would. The seed chooses the
--- columns. Each statement takes half a minute, because everything that reads the row copies the value.
+-- Returns statements that write a value of 100 MB into one row of a column: as a user would, and without triggers. The
+-- seed chooses the columns. A value that is not refused is counted in hostile.reached. Everything that reads the row
+-- copies the value.
 CREATE FUNCTION hostile.heavy_column_statements(seed text, columns int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
-    SELECT format('BEGIN\; %s WHERE ctid = (SELECT min(ctid) FROM %s)\; CALL travel.scan()\; '
-        'SELECT hostile.use_everything(); ROLLBACK', statement, relation)
-    FROM hostile.written_value AS w
-    WHERE role = 'origin' AND n = (SELECT min(n) FROM hostile.value AS v WHERE v.heavy AND v.type = w.type)
-    ORDER BY md5(seed || key) LIMIT columns
+    SELECT format('BEGIN\; SET LOCAL session_replication_role = %s\; SELECT hostile.write(ARRAY[%L])\; '
+        'SET LOCAL session_replication_role = origin\; CALL travel.scan()\; SELECT hostile.use_everything(); ROLLBACK',
+        role, format('%s WHERE ctid = (SELECT min(ctid) FROM %s)', statement, relation))
+    FROM (SELECT *, row_number() OVER (PARTITION BY role ORDER BY md5(seed || key)) AS place FROM hostile.written_value AS w
+          WHERE n = (SELECT min(n) FROM hostile.value AS v WHERE v.heavy AND v.type = w.type)) AS w
+    WHERE place <= columns
+    ORDER BY md5(seed || key)
 $$;

@@ -1,6 +1,7 @@
 -- Calls that a session repeats. Neither the process nor a statement may need more memory for more calls. Each bound is
 -- 1 MB. A measurement has three rounds, because caches may grow once, and fails with XX000 if no round is within the
--- bound.
+-- bound. Each statement runs in a session of its own, because memory that a session has freed would hide growth. The
+-- server's log has the number of calls.
 CREATE FUNCTION hostile.resident_kb() RETURNS bigint LANGUAGE sql AS $$
     SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')::bigint
 $$;
@@ -47,6 +48,7 @@ BEGIN
         RAISE 'rolled back' USING ERRCODE = '22H01';
     EXCEPTION WHEN SQLSTATE '22H01' THEN
         IF excess <= bound THEN
+            RAISE LOG 'repeated % calls', calls;
             RETURN;
         END IF;
     END;
@@ -142,6 +144,7 @@ BEGIN
             EXIT WHEN clock_timestamp() > until;
         END LOOP;
         IF round > 0 AND hostile.resident_kb() <= before + 1024 + done * kb_per_call THEN
+            RAISE LOG 'repeated % calls', done;
             RETURN;
         END IF;
     END LOOP;
@@ -238,6 +241,7 @@ BEGIN
         END LOOP;
         -- PostgreSQL keeps about 25 kB in its caches for four partitions that were created and dropped.
         IF round > 0 AND hostile.resident_kb() <= before + 1024 + (CASE routine WHEN 'travel.make_partitions' THEN 32 * done ELSE 0 END) THEN
+            RAISE LOG 'repeated % calls', done;
             RETURN;
         END IF;
     END LOOP;
@@ -276,12 +280,12 @@ $$;
 -- each table that was created, even if that is rolled back, and some kB for each direct call of a trigger function in
 -- PL/pgSQL, which fails. Until a transaction ends, it also keeps 53 bytes for each row that the transaction wrote and then
 -- wrote again, as travel_internal.note_scan_error does, and a list of the catalog rows that it changed, of 2.6 kB for each call of
--- travel.grant_to. Both are freed by COMMIT. Each of these calls takes longer than the one before, because it finds all
--- versions of the row, so at most 20,000 are made in one transaction.
+-- travel.grant_to. Both are freed by COMMIT. A call that writes a row again takes longer than the one before, because it
+-- finds all versions of the row, so at most 5,000 calls that may write are made in one transaction.
 CREATE FUNCTION hostile.growing_statements(seed text, calls bigint, caught bigint, transactions bigint, hostile_calls int, seconds float8)
 RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT format('SELECT hostile.grow_within(%L, %L, %s, %s, %s)', r.oid::regprocedure, hostile.repeated_query(r),
-        CASE WHEN name = ANY ('{travel.grant_to,travel_internal.note_scan_error}') THEN least(calls, 20000) ELSE calls END, seconds,
+        CASE provolatile WHEN 'v' THEN least(calls, 5000) ELSE calls END, seconds,
         CASE name WHEN 'travel.grant_to' THEN 3072 WHEN 'travel_internal.note_scan_error' THEN 64 ELSE 0 END)
     FROM hostile.routine AS r
     WHERE prokind <> 'p' AND pronargs > 0 AND NOT types && '{internal,cstring}'::regtype[]

@@ -74,6 +74,8 @@ SELECT hostile.add('text', '{"repeat(''x'', 1000000)","repeat(''('', 10000)","re
 SELECT hostile.add('cstring', array_agg(replace(expression, '::text', '::cstring')))
 FROM hostile.value WHERE type = 'text'::regtype AND expression LIKE '''%::text' AND expression !~ '::cstring.*::text';
 
+SELECT hostile.add('cstring', '{repeat(''x'', 100000000)::cstring,repeat(''['', 100000000)::cstring}', true);
+
 -- JSON: CloudTrail of wrong types, nested, wide and long.
 SELECT hostile.literals('jsonb', ARRAY['{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "sourceIPAddress": "192.0.2.1"}', '{}',
     '[]', 'null', '1', '1e1000', '"x"', 'true', '{"Records": null}', '{"Records": [null, 1, [], {}]}',
@@ -132,6 +134,8 @@ SELECT hostile.add('"any"', (SELECT array_agg(expression ORDER BY n) FROM (
         HAVING type <> ALL ('{cstring}'::regtype[])) AS v)
     || '{"''unknown''","ROW(1, NULL)","ARRAY[ROW(1)]","''(1,2)''::point","int4range(1, 2)","''<a/>''::xml",
          "NULL::hostile.checked","ARRAY[]::int[]","''1''::\"char\"","current_user","B''1''"}'::text[]);
+SELECT hostile.add('"any"', (SELECT array_agg(expression ORDER BY n) FROM hostile.value
+                             WHERE heavy AND type = ANY ('{text,jsonb,text[]}'::regtype[])), true);
 -- Every argument can be NULL.
 INSERT INTO hostile.value (type, expression, heavy) SELECT type, format('NULL::%s', type), false FROM hostile.value
 WHERE type <> '"any"'::regtype GROUP BY type;
