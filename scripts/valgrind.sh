@@ -43,6 +43,8 @@ suppressions=$(server_copy valgrind "$WORK/valgrind.supp")/valgrind.supp
 logs="$SERVER_DIR/files/logs"
 mkdir -p "$logs"
 wrapper="$SERVER_DIR/files/postgres"
+# Only invalid reads, writes and uses are errors. A process of PostgreSQL ends without freeing its memory, so valgrind would
+# report all of it as lost; tests/hostile/growth.sql looks for leaks.
 printf '#!/bin/sh\nexec valgrind --quiet --leak-check=no --num-callers=40 %s --suppressions=%s --log-file=%s/%%p.log %s "$@"\n' \
     "${VALGRIND_OPTIONS:-}" "$suppressions" "$logs" "$(pg_bin postgres)" >"$wrapper"
 chmod 755 "$wrapper"
