@@ -117,12 +117,12 @@ SELECT hostile.add('travel.journey', ARRAY[
     '(SELECT travel.journey(event_time, source_ip, event_id) FROM hostile.few)',
     '(SELECT travel.journey(event_time, 90.0, n - 180.0) FROM hostile.few, generate_series(0, 360) AS n)',
     '(SELECT travel.journey(event_time, source_ip, event_id) FROM hostile.extremes)']);
-SELECT hostile.add('bytea', '{"(SELECT newest FROM travel_internal.entity_checkpoints LIMIT 1)",
-    "(SELECT earlier FROM travel_internal.baseline_checkpoints LIMIT 1)",
-    "(SELECT newest FROM travel_internal.baseline_checkpoints LIMIT 1)","''''::bytea","''\\x00''::bytea","''\\xff''::bytea",
+SELECT hostile.add('bytea', '{"(SELECT newest FROM travel_internal.entity_checkpoints ORDER BY rule, entity LIMIT 1)",
+    "(SELECT earlier FROM travel_internal.baseline_checkpoints ORDER BY rule, baseline_entity LIMIT 1)",
+    "(SELECT newest FROM travel_internal.baseline_checkpoints ORDER BY rule, baseline_entity LIMIT 1)","''''::bytea","''\\x00''::bytea","''\\xff''::bytea",
     "decode(repeat(''ff'', 100), ''hex'')","decode(repeat(''00'', 100), ''hex'')","decode(repeat(''7f'', 10000), ''hex'')",
-    "(SELECT set_byte(newest, 0, 255) FROM travel_internal.entity_checkpoints LIMIT 1)",
-    "(SELECT newest || newest FROM travel_internal.entity_checkpoints LIMIT 1)"}');
+    "(SELECT set_byte(newest, 0, 255) FROM travel_internal.entity_checkpoints ORDER BY rule, entity LIMIT 1)",
+    "(SELECT newest || newest FROM travel_internal.entity_checkpoints ORDER BY rule, entity LIMIT 1)"}');
 SELECT hostile.add('text[]', '{"(SELECT array_agg(repeat(''x'', 1000)) FROM generate_series(1, 10000))"}'),
     hostile.add_built('text[]', 'a', '{many,long}', true),
     hostile.add('bigint[]', '{"array_fill(1::bigint, ''{100000}'')","array_fill(NULL::bigint, ''{10,10,10,10}'')"}'),

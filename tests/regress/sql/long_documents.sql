@@ -32,9 +32,9 @@ SELECT 'lines', string_agg(CASE n WHEN 50 THEN format('{"a": "%s"}', repeat('a',
 FROM generate_series(1, 100) AS n;
 INSERT INTO texts
 VALUES ('record', call(1) || jsonb_build_object('userAgent', repeat('a', 9000000))), ('short record', call(1));
-SELECT name, octet_length(body) > 8 << 20 AS is_long, count(r) AS records
-FROM texts LEFT JOIN LATERAL travel_internal.each_record(body) AS r ON true
-GROUP BY name, body
+SELECT name, octet_length(body) > 8 << 20 AS is_long,
+    (SELECT count(*) FROM travel_internal.each_record(body)) AS records
+FROM texts
 ORDER BY name;
 SELECT name, travel.try_jsonb(body) IS NULL AS not_converted, travel.struct_text(body) IS NULL AS no_struct
 FROM texts
