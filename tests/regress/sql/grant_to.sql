@@ -69,7 +69,8 @@ FROM pg_proc
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND proname IN ('geoip_databases', 'grant_to', 'guard_alert', 'guard_known', 'guard_suppression', 'note_alert')
 ORDER BY 1;
--- The comment of each of them names the level, because PostgreSQL's error for a missing privilege has no hint.
+-- The comment of each of them names the level or the role of PostgreSQL, because PostgreSQL's error for a missing
+-- privilege has no hint.
 SELECT p.oid::regprocedure AS routine, d.description
 FROM pg_proc AS p
 JOIN (VALUES (1, 'read', 'regress_read'), (2, 'triage', 'regress_triage'), (3, 'admin', 'Regress Admin'))
@@ -78,7 +79,8 @@ LEFT JOIN pg_description AS d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::re
 WHERE pronamespace = 'travel'::regnamespace AND NOT has_function_privilege('regress_plain', p.oid, 'EXECUTE')
 GROUP BY p.oid, d.description
 HAVING d.description IS NULL
-    OR regexp_replace(d.description, '\s+', ' ') !~ ('Requires the level ' || (array_agg(l.level ORDER BY l.n))[1])
+    OR regexp_replace(d.description, '\s+', ' ')
+        !~ format('Requires (the level %s|membership in pg_read_server_files$)', (array_agg(l.level ORDER BY l.n))[1])
 ORDER BY 1;
 
 -- The same statements by all four roles.
